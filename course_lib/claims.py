@@ -56,10 +56,8 @@ def format_number(value: float, decimals: int | None = None) -> str:
     if decimals is None:
         if value != 0 and not 1e-4 <= abs(value) < 1e7:
             return _scientific(value)
-        if float(value).is_integer():
-            decimals = 0
-        else:
-            decimals = max(0, 2 - math.floor(math.log10(abs(value))))
+        whole = float(value).is_integer()
+        decimals = 0 if whole else max(0, 2 - math.floor(math.log10(abs(value))))
     text = f"{value:,.{decimals}f}".replace(",", THIN_SPACE).replace(".", ",")
     return text.replace("-", MINUS)
 
@@ -127,9 +125,7 @@ def _as_values(values: Any) -> np.ndarray:
     try:
         array = np.atleast_1d(np.asarray(values, dtype=np.float64))
     except (TypeError, ValueError) as error:
-        raise ValueError(
-            f"Attendu un nombre ou une liste de nombres ; reçu {values!r}."
-        ) from error
+        raise ValueError(f"Attendu un nombre ou une liste de nombres ; reçu {values!r}.") from error
     if array.ndim != 1 or array.size == 0 or not np.isfinite(array).all():
         raise ValueError(
             "Attendu un nombre fini, ou une liste non vide de nombres finis, un par graine ; "
@@ -205,8 +201,10 @@ def _format_bound(at_least, at_most, equal_to, tolerance, decimals, percent, uni
 
 
 def _format_tolerance(tolerance: float) -> str:
-    return format_number(tolerance).removeprefix("1,0 × ") if tolerance < 1e-4 else (
-        "10⁻⁴" if tolerance == 1e-4 else format_number(tolerance)
+    return (
+        format_number(tolerance).removeprefix("1,0 × ")
+        if tolerance < 1e-4
+        else ("10⁻⁴" if tolerance == 1e-4 else format_number(tolerance))
     )
 
 

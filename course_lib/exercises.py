@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-TODO = "à faire"
+UNTOUCHED = "à faire"
 
 
 class ExerciseError(AssertionError):
@@ -47,11 +47,11 @@ def check(
     """
     _check_arguments(label, expected, cases, reference, test)
     if cases is not None and _is_missing(answer):
-        verdict = TODO
+        verdict = UNTOUCHED
     elif cases is not None:
         verdict = _judge_function(answer, cases, reference, tolerance)
     elif _is_missing(answer):
-        verdict = TODO
+        verdict = UNTOUCHED
     elif test is not None:
         verdict = _judge_property(answer, test)
     else:
@@ -64,7 +64,7 @@ def check(
 def _sentence(verdict: str | None) -> str:
     if verdict is None:
         return "juste."
-    return "à faire." if verdict == TODO else f"faux. {verdict}"
+    return "à faire." if verdict == UNTOUCHED else f"faux. {verdict}"
 
 
 def _check_arguments(label, expected, cases, reference, test) -> None:
@@ -92,7 +92,7 @@ def _judge_function(answer, cases, reference, tolerance) -> str | None:
         except Exception as error:
             return f"Pour {_show_arguments(arguments)}, erreur {type(error).__name__} : {error}"
         if _is_missing(obtained):
-            return TODO
+            return UNTOUCHED
         if difference := _compare(obtained, expected, tolerance):
             return f"Pour {_show_arguments(arguments)}, {difference[0].lower()}{difference[1:]}"
     return None

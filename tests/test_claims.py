@@ -21,7 +21,7 @@ def outside_a_build(monkeypatch):
         monkeypatch.delenv(name, raising=False)
 
 
-@pytest.fixture()
+@pytest.fixture
 def displayed(monkeypatch):
     """Ce qu'une construction reçoit : la liste des (données, métadonnées) affichées."""
     outputs = []
@@ -40,7 +40,9 @@ def test_the_interval_is_the_one_of_scipy(values):
         low, high = stats.t.interval(
             0.95, len(values) - 1, loc=np.mean(values), scale=stats.sem(values)
         )
-        assert (mean - half_width, mean + half_width) == pytest.approx((low, high), rel=1e-6, abs=1e-6)
+        assert (mean - half_width, mean + half_width) == pytest.approx(
+            (low, high), rel=1e-6, abs=1e-6
+        )
 
 
 def test_the_interval_covers_the_true_mean_95_times_out_of_100():

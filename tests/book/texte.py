@@ -1,0 +1,40 @@
+"""Le texte français d'une page construite : sans code, sans formules, sans passages en anglais."""
+
+import re
+
+from bs4 import BeautifulSoup
+
+SKIPPED = (
+    "script", "style", "pre", "code", "math", ".katex", ".math", "[lang=en]", ".cell_output",
+    "#annexe-bibliographie .citation", "div.citation", "dl.citation", ".headerlink", ".citation-reference", "svg",
+)  # fmt: skip
+BLOCKS = "p, li, h1, h2, h3, h4, figcaption, caption, td, th, dt, dd, summary, legend, label, button"
+
+
+def article(html: str) -> BeautifulSoup:
+    soup = BeautifulSoup(html, "lxml")
+    main = soup.select_one("article") or soup.select_one("main")
+    for selector in SKIPPED:
+        for element in main.select(selector):
+            element.replace_with("\u2060")  # garde la place, sans coller les mots voisins
+    return main
+
+
+def paragraphs(html: str) -> list[str]:
+    """Rend les blocs de texte de l'article, chacun une seule fois."""
+    main = article(html)
+    for block in main.select(BLOCKS):
+        block.append("\u2029")
+    return [" ".join(part.split()) for part in re.split("\u2029", main.get_text()) if part.strip()]
+
+
+def words(paragraph: str) -> list[str]:
+    """Découpe en mots, les élisions comprises : « l’image » donne « l’ » et « image »."""
+    text = re.sub(r"\S*(?:https?://|www\.|doi\.org)\S*", " ", paragraph)
+    tokens = re.findall(r"[A-Za-zÀ-ÖØ-öø-ÿŒœ]+(?:[-’'][A-Za-zÀ-ÖØ-öø-ÿŒœ]+)*", text)
+    return [word for token in tokens for word in split_elision(token)]
+
+
+def split_elision(token: str) -> list[str]:
+    match = re.match(r"^([ldjtmnsc]|qu|jusqu|lorsqu|puisqu|quoiqu)[’'](.+)$", token, re.I)
+    return [match[2]] if match else [token]
