@@ -10,9 +10,9 @@ NOISE = (
     r"^\([\w-]+\)=$",             # étiquettes
     r"^:[\w-]+:.*$",              # options de directive
     r"\$\$.*?\$\$",
-    r"\$[^$]+\$",
-    r"\{[\w:]+\}`[^`]+`",         # rôles
-    r"`[^`]+`",
+    r"\$[^$]+?\$",
+    r"\{[\w:]+\}`[^`\n]+`",         # rôles
+    r"`[^`\n]+`",
     r"\]\([^)]*\)",               # cibles de liens
 )  # fmt: skip
 

@@ -75,8 +75,8 @@ def test_the_chapter_keeps_its_budget_of_lines_and_cells(chapter):
     n_lines = len(chapter.text.splitlines())
     n_words = len(prose(chapter.text).split())
     cells = list(code_cells(chapter.notebook))
-    assert 350 <= n_lines <= 900
-    assert 2000 <= n_words <= 6000
+    assert 350 <= n_lines <= 1050  # dont un tiers d'exercices, chacun avec sa solution exécutée
+    assert 2000 <= n_words <= 5000
     assert len(cells) >= 12
     too_long = [c.beginning for c in cells if len(c.source.splitlines()) > 24]
     assert not too_long, f"cellules de plus de 24 lignes : {too_long}"

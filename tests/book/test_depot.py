@@ -8,6 +8,7 @@ import yaml
 from livre import PAGES
 from packaging.requirements import Requirement
 from packaging.version import Version
+from pybtex.database import parse_file
 
 
 def locked(root):
@@ -96,3 +97,26 @@ def test_no_left_over_note_remains(root):
         for path in (root / folder).rglob("*"):
             if path.suffix in (".py", ".md"):
                 assert not pattern.search(path.read_text("utf-8")), path
+
+
+def test_every_reference_exists_and_serves(root):
+    """Les clés citées (pages et docstrings) sont dans references.bib, et réciproquement."""
+    entries = parse_file(str(root / "references.bib")).entries
+    modules = [path.read_text("utf-8") for path in (root / "course_lib").rglob("*.py")]
+    cited = {
+        key.strip()
+        for page in PAGES
+        for keys in re.findall(r"\{cite(?::\w+)?\}`([^`]+)`", page.text)
+        for key in keys.split(",")
+    }
+    documented = {key for text in modules for key in re.findall(r"\b[a-z]+(?:19|20)\d\d[a-z]+\b", text)}
+    assert cited | documented == set(entries)
+
+
+def test_references_have_what_a_reader_needs_to_find_them(root):
+    for key, entry in parse_file(str(root / "references.bib")).entries.items():
+        assert {"title", "year"} <= set(entry.fields), key
+        assert entry.persons.get("author"), key
+        assert key == key.lower(), key
+        doi = entry.fields.get("doi", "")
+        assert not doi or re.fullmatch(r"10\.\d{4,9}/\S+", doi), key

@@ -8,7 +8,9 @@ SKIPPED = (
     "script", "style", "pre", "code", "math", ".katex", ".math", "[lang=en]", ".cell_output",
     "#annexe-bibliographie .citation", "div.citation", "dl.citation", ".headerlink", ".citation-reference", "svg",
 )  # fmt: skip
-BLOCKS = "p, li, h1, h2, h3, h4, figcaption, caption, td, th, dt, dd, summary, legend, label, button"
+BLOCKS = (
+    "p, li, h1, h2, h3, h4, figcaption, caption, td, th, dt, dd, summary, legend, label, button"
+)
 
 
 def article(html: str) -> BeautifulSoup:
@@ -25,7 +27,8 @@ def paragraphs(html: str) -> list[str]:
     main = article(html)
     for block in main.select(BLOCKS):
         block.append("\u2029")
-    return [" ".join(part.split()) for part in re.split("\u2029", main.get_text()) if part.strip()]
+    parts = main.get_text().split("\u2029")
+    return [re.sub(r"[ \t\n]+", " ", part).strip() for part in parts if part.strip()]
 
 
 def words(paragraph: str) -> list[str]:
