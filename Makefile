@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 BUILD := $(BIN)/jupyter-book build . -W -n --keep-going
 
-.PHONY: site test chapitre liens propre
+.PHONY: site test chapitre liens verrou propre
 
 site: $(VENV)/pret
 	$(BUILD)
@@ -12,7 +12,6 @@ site: $(VENV)/pret
 
 test: site
 	$(BIN)/ruff check .
-	$(BIN)/python tools/lint_chapitres.py
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -n auto tests
 	COURSE_BUILD=1 $(BIN)/python -m pytest -n auto --dist loadfile --nbval -p no:cacheprovider _build/executes
@@ -22,6 +21,9 @@ chapitre: $(VENV)/pret  # make chapitre F=chapters/fondations/perceptron.md
 
 liens: $(VENV)/pret
 	$(BIN)/jupyter-book build . --builder linkcheck
+
+verrou:  # renouvelle requirements.lock avec les versions les plus récentes que permet pyproject.toml
+	$(PYTHON) tools/verrouiller.py
 
 propre:
 	rm -rf _build
