@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from docutils import nodes
-from docutils.parsers.rst import Directive
 from sphinx import addnodes
 from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
 
 from site_ext.execution import Execution, execution_record, note_aggregate
 
@@ -19,14 +21,18 @@ HEADERS = ("Affirmation", "Mesure", "Borne", "Jugée sur")
 LABEL = "annexe-validation"  # l'étiquette de la page qui porte le tableau
 
 
+def french_day(date: datetime) -> str:
+    """Écrit une date : « 1er mai 2026 »."""
+    day = "1er" if date.day == 1 else str(date.day)
+    return f"{day} {MONTHS[date.month - 1]} {date.year}"
+
+
 def summary(execution: Execution) -> str:
     """Résume une exécution : « exécutée le 2 mai 2026, profil rapide, processeur, 34 s »."""
-    date = execution.date
-    day = "1er" if date.day == 1 else str(date.day)
     device = next((claim["device"] for claim in execution.claims), "cpu")
     seconds = max(1, round(execution.seconds))
     return (
-        f"exécutée le {day} {MONTHS[date.month - 1]} {date.year}, profil {execution.profile}, "
+        f"exécutée le {french_day(execution.date)}, profil {execution.profile}, "
         f"{DEVICES.get(device, device)}, {seconds} s"
     )
 
@@ -53,19 +59,17 @@ def add_banner(app: Sphinx, doctree: nodes.document) -> None:
     title.parent.insert(title.parent.index(title) + 1, banner)
 
 
-class ValidationTable(Directive):
+class ValidationTable(SphinxDirective):
     """``{validation}`` : toutes les affirmations de la construction, un tableau par chapitre."""
 
     has_content = False
 
     def run(self) -> list[nodes.Node]:
-        env = self.state.document.settings.env
-        note_aggregate(env, env.docname)
-        executions = [execution_record(env.app, name) for name in sorted(env.found_docs)]
-        measured = [execution for execution in executions if execution and execution.claims]
-        total = sum(len(execution.claims) for execution in measured)
+        note_aggregate(self.env, self.env.docname)
+        measured = [execution for execution in executions(self.env) if execution.claims]
         if not measured:
             return [nodes.paragraph("", "Aucune affirmation n'a été exécutée.")]
+        total = sum(len(execution.claims) for execution in measured)
         sentence = (
             f"Cette construction compte {total} affirmations, réparties sur {len(measured)} pages."
         )
@@ -73,23 +77,50 @@ class ValidationTable(Directive):
         return [nodes.paragraph("", sentence), *tables]
 
     def _chapter(self, execution: Execution) -> list[nodes.Node]:
-        link = addnodes.pending_xref(
-            "", nodes.inline("", execution.docname), refdomain="std", reftype="doc",
-            reftarget="/" + execution.docname, refexplicit=False, refwarn=True,
-            refdoc=self.state.document.settings.env.docname,
-        )  # fmt: skip
         text = nodes.Text(f" : page {summary(execution)}, {count(execution.claims)}.")
+        link = link_to_page(execution.docname, self.env.docname)
         return [nodes.paragraph("", "", link, text), claims_table(execution)]
+
+
+class ExecutionTable(SphinxDirective):
+    """``{executions}`` : quand et en combien de temps chaque page a été exécutée."""
+
+    has_content = False
+
+    def run(self) -> list[nodes.Node]:
+        note_aggregate(self.env, self.env.docname)
+        rows = [
+            (
+                link_to_page(execution.docname, self.env.docname),
+                f"{french_day(execution.date)}, à {execution.date:%H h %M}",
+                f"{max(1, round(execution.seconds))} s",
+                execution.profile,
+            )
+            for execution in executions(self.env)
+        ]
+        headers = ("Page", "Exécutée le", "Durée", "Profil")
+        return [make_table("Exécution des pages", headers, rows, widths=(40, 30, 15, 15))]
+
+
+def executions(env) -> list[Execution]:
+    """Rend les exécutions de toutes les pages, dans l'ordre alphabétique des pages."""
+    records = [execution_record(env.app, docname) for docname in sorted(env.found_docs)]
+    return [record for record in records if record is not None]
+
+
+def link_to_page(docname: str, from_docname: str) -> nodes.Node:
+    """Rend un lien qui prend pour texte le titre de la page."""
+    return addnodes.pending_xref(
+        "", nodes.inline("", docname), refdomain="std", reftype="doc", refexplicit=False,
+        reftarget="/" + docname, refwarn=True, refdoc=from_docname,
+    )  # fmt: skip
 
 
 def claims_table(execution: Execution) -> nodes.table:
     """Rend le tableau des affirmations d'une page."""
-    group = nodes.tgroup(cols=len(HEADERS))
-    group += [nodes.colspec(colwidth=width) for width in (46, 18, 22, 14)]
-    group += nodes.thead("", _row(HEADERS))
-    group += nodes.tbody("", *(_row(_cells(claim)) for claim in execution.claims))
-    title = nodes.title("", f"Affirmations vérifiées par {execution.docname.rsplit('/', 1)[-1]}")
-    return nodes.table("", title, group, classes=["affirmations"])
+    title = f"Affirmations vérifiées par {execution.docname.rsplit('/', 1)[-1]}"
+    rows = [_cells(claim) for claim in execution.claims]
+    return make_table(title, HEADERS, rows, widths=(46, 18, 22, 14), name="affirmations")
 
 
 def _cells(claim: dict) -> tuple[str, str, str, str]:
@@ -99,12 +130,22 @@ def _cells(claim: dict) -> tuple[str, str, str, str]:
     return claim["label"], measure, claim["bound"], judged
 
 
-def _row(texts: tuple[str, ...]) -> nodes.row:
-    entries = [nodes.entry("", nodes.paragraph("", text)) for text in texts]
-    return nodes.row("", *entries)
+def make_table(title: str, headers, rows, *, widths, name: str = "executions") -> nodes.table:
+    """Rend un tableau ; une cellule est un texte ou un nœud en ligne."""
+    group = nodes.tgroup(cols=len(headers))
+    group += [nodes.colspec(colwidth=width) for width in widths]
+    group += nodes.thead("", _row(headers))
+    group += nodes.tbody("", *map(_row, rows))
+    return nodes.table("", nodes.title("", title), group, classes=[name])
+
+
+def _row(cells) -> nodes.row:
+    contents = [nodes.Text(cell) if isinstance(cell, str) else cell for cell in cells]
+    return nodes.row("", *(nodes.entry("", nodes.paragraph("", "", c)) for c in contents))
 
 
 def setup(app: Sphinx) -> dict:
     app.add_directive("validation", ValidationTable)
+    app.add_directive("executions", ExecutionTable)
     app.connect("doctree-read", add_banner)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -10,8 +10,8 @@ import nbformat
 import pytest
 from livre import PAGES, toc_docnames
 from prose import prose
-from site_ext.controle import check_source
 
+from site_ext.controle import check_source
 from site_ext.pages import code_cells
 
 REQUIRED = ("Motivation", "Exercices", "Quiz", "À retenir", "Pour aller plus loin")

@@ -109,7 +109,9 @@ def test_every_reference_exists_and_serves(root):
         for keys in re.findall(r"\{cite(?::\w+)?\}`([^`]+)`", page.text)
         for key in keys.split(",")
     }
-    documented = {key for text in modules for key in re.findall(r"\b[a-z]+(?:19|20)\d\d[a-z]+\b", text)}
+    documented = {
+        key for text in modules for key in re.findall(r"\b[a-z]+(?:19|20)\d\d[a-z]+\b", text)
+    }
     assert cited | documented == set(entries)
 
 

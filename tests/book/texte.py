@@ -6,8 +6,10 @@ from bs4 import BeautifulSoup
 
 SKIPPED = (
     "script", "style", "pre", "code", "math", ".katex", ".math", "[lang=en]", ".cell_output",
-    "#annexe-bibliographie .citation", "div.citation", "dl.citation", ".headerlink", ".citation-reference", "svg",
+    "div.citation", "dl.citation", ".citation-list", ".headerlink", "svg", ".caption-number",
+    'a[href*="bibliographie.html#"]', ".eqno", "[role=doc-biblioentry]",
 )  # fmt: skip
+PLACE = "\u2060"  # à la place d'une formule ou d'un code, pour ne pas coller les mots voisins
 BLOCKS = (
     "p, li, h1, h2, h3, h4, figcaption, caption, td, th, dt, dd, summary, legend, label, button"
 )
@@ -18,7 +20,7 @@ def article(html: str) -> BeautifulSoup:
     main = soup.select_one("article") or soup.select_one("main")
     for selector in SKIPPED:
         for element in main.select(selector):
-            element.replace_with("\u2060")  # garde la place, sans coller les mots voisins
+            element.replace_with(PLACE)
     return main
 
 
