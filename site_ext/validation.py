@@ -29,11 +29,10 @@ def french_day(date: datetime) -> str:
 
 def summary(execution: Execution) -> str:
     """Résume une exécution : « exécutée le 2 mai 2026, profil rapide, processeur, 34 s »."""
-    device = next((claim["device"] for claim in execution.claims), "cpu")
     seconds = max(1, round(execution.seconds))
     return (
         f"exécutée le {french_day(execution.date)}, profil {execution.profile}, "
-        f"{DEVICES.get(device, device)}, {seconds} s"
+        f"{DEVICES.get(execution.device, execution.device)}, {seconds} s"
     )
 
 
@@ -69,10 +68,9 @@ class ValidationTable(SphinxDirective):
         measured = [execution for execution in executions(self.env) if execution.claims]
         if not measured:
             return [nodes.paragraph("", "Aucune affirmation n'a été exécutée.")]
-        total = sum(len(execution.claims) for execution in measured)
-        sentence = (
-            f"Cette construction compte {total} affirmations, réparties sur {len(measured)} pages."
-        )
+        total = count([claim for execution in measured for claim in execution.claims])
+        pages = f"{len(measured)} page{'s' if len(measured) > 1 else ''}"
+        sentence = f"Dans cette construction : {total}, sur {pages}."
         tables = [node for execution in measured for node in self._chapter(execution)]
         return [nodes.paragraph("", sentence), *tables]
 
