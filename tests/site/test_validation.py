@@ -92,10 +92,8 @@ def test_the_validation_page_lists_every_claim_with_a_link_to_its_page(pages):
     row = [cell.get_text(strip=True) for cell in table.select("tbody td")]
     assert row == ["Exactitude", "0,97 ± 0,01 (n = 2)", "≥ 0,95", "intervalle à 95 %"]
     assert pages["table"].find("a", href="un.html", string="Chapitre un")
-    assert (
-        "Cette construction compte 1 affirmations, réparties sur 1 pages."
-        in pages["table"].get_text()
-    )
+    total = "Dans cette construction : 1 affirmation vérifiée, sur 1 page."
+    assert total in pages["table"].get_text()
 
 
 def test_the_execution_page_lists_every_executed_page(pages):
