@@ -14,7 +14,7 @@ test: site
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -n auto tests
-	COURSE_BUILD=1 $(BIN)/python -m pytest -n auto --dist loadfile --nbval -p no:cacheprovider _build/executes
+	$(BIN)/python -m pytest -n auto --dist loadfile --nbval _build/executes
 
 chapitre: $(VENV)/pret  # make chapitre F=chapters/fondations/perceptron.md
 	$(BIN)/python tools/construire_chapitre.py $(F)
