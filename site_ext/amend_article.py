@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from bs4 import BeautifulSoup, Tag
+from bs4 import BeautifulSoup, Comment, Tag
 
 CELL_LABELS = {
     "tag_exercice": "À vous de jouer",
@@ -112,10 +112,11 @@ def amend_tables(soup: BeautifulSoup) -> None:
 
 
 def visible_text(element: Tag | None) -> str:
-    """Rend le texte d'un titre ou d'une légende, sans l'ancre ni le double des formules."""
-    texts = element.find_all(string=True) if element else []
-    hidden = ("headerlink", "katex-mathml")
-    return " ".join("".join(t for t in texts if not t.find_parent(class_=hidden)).split())
+    """Rend le texte d'un titre ou d'une légende, sans l'ancre ; d'une formule, son MathML seul."""
+    texts = element.find_all(string=lambda text: not isinstance(text, Comment)) if element else []
+    hidden = ("headerlink", "katex-html")
+    shown = (text for text in texts if not text.find_parent(class_=hidden))
+    return " ".join("".join(t for t in shown if not t.find_parent("annotation")).split())
 
 
 def amend_formula_header(soup: BeautifulSoup, header: Tag) -> None:

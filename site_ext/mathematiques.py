@@ -52,6 +52,7 @@ MACROS = {
     r"\norm": r"\left\lVert #1 \right\rVert",
 }
 
+VISUAL = "<!--formule-->", "<!--/formule-->"  # repères de la partie visuelle d'une formule
 LONGEST_UNBROKEN = 30  # caractères LaTeX ; au-delà, la formule doit pouvoir se couper
 TIED_BEFORE = re.compile(r"(?:[(\[]|«\u00a0|\w+’)*$")
 TIED_AFTER = re.compile(r"[\u00a0\u202f]?[,.;:!?»)\]%…-]+|")
@@ -233,17 +234,27 @@ def _text(parent: nodes.Element, position: int) -> str:
     return parent[position].astext() if inside and isinstance(parent[position], nodes.Text) else ""
 
 
+def mark_visual(html: str) -> str:
+    """Entoure de repères la partie visuelle d'une formule, que `theme` met de côté en corrigeant.
+
+    Elle fait les neuf dixièmes des éléments d'une page, et rien n'y est à corriger.
+    """
+    head, opening, rest = html.partition('<span class="katex-html" aria-hidden="true">')
+    end = len(rest) - len("</span>") * (2 + html.startswith('<span class="katex-display">'))
+    return f"{head}{opening}{VISUAL[0]}{rest[:end]}{VISUAL[1]}{rest[end:]}" if opening else html
+
+
 def visit_math(self, node: nodes.math) -> None:
     """Écrit une formule en ligne."""
     self.body.append(self.starttag(node, "span", "", CLASS="math notranslate nohighlight"))
-    self.body.append(node["katex"] + "</span>")
+    self.body.append(mark_visual(node["katex"]) + "</span>")
     raise nodes.SkipNode
 
 
 def visit_math_block(self, node: nodes.math_block) -> None:
     """Écrit une formule hors-texte dans sa boîte défilante, puis son numéro."""
     self.body.append(self.starttag(node, "div", "", CLASS="math notranslate nohighlight"))
-    self.body.append(f'<div class="math-scroll">{node["katex"]}</div>')
+    self.body.append(f'<div class="math-scroll">{mark_visual(node["katex"])}</div>')
     if node.get("number"):
         self.body.append(f'<span class="eqno">({get_node_equation_number(self, node)})')
         self.add_permalink_ref(node, "Lien vers cette équation")

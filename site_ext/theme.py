@@ -16,6 +16,7 @@ from sphinx.errors import ExtensionError
 
 from site_ext import amend_article as article
 from site_ext import amend_interface as interface
+from site_ext.mathematiques import VISUAL
 
 AMENDMENTS = (
     interface.amend_landmarks,
@@ -35,7 +36,8 @@ AMENDMENTS = (
 ACCESSIBILITY_PAGE = "chapters/annexes/accessibilite"
 TERMS = Path(__file__).with_name("termes_anglais.txt")
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-FIGURE_DPI = 144  # résolution des figures du cours (course.mplstyle), affichées à demi-taille
+FIGURE_DPI = 144  # résolution des figures du cours (course.mplstyle)
+DISPLAY_DPI = 96  # affichées à cette résolution : 10 points y font 13 pixels
 
 # Règles et polices des deux mille icônes retirées : un tiers de la CSS du thème.
 ICON_RULES = re.compile(r"[^{}]*\.fa-[^{}]*\{[^{}]*\}|@font-face\{[^{}]*fontawesome[^{}]*\}")
@@ -49,7 +51,7 @@ SEARCH_PATCHES = {
 
 
 def png_display_size(path: Path) -> tuple[int, int] | None:
-    """Rend la taille d'affichage d'une image PNG, en pixels CSS : la moitié à 144 points par pouce.
+    """Rend la taille d'affichage d'une image PNG, en pixels CSS : réduite pour une figure du cours.
 
     **Formes** : (largeur, hauteur) ; rien si le fichier n'est pas un PNG.
     """
@@ -59,7 +61,7 @@ def png_display_size(path: Path) -> tuple[int, int] | None:
     width, height = struct.unpack(">II", data[16:24])
     position = data.find(b"pHYs")
     per_meter = struct.unpack(">I", data[position + 4 : position + 8])[0] if position > 0 else 0
-    scale = 2 if round(per_meter * 0.0254) == FIGURE_DPI else 1
+    scale = FIGURE_DPI / DISPLAY_DPI if round(per_meter * 0.0254) == FIGURE_DPI else 1
     return round(width / scale), round(height / scale)
 
 
@@ -76,13 +78,24 @@ def amend_page(
     terms: frozenset[str] = frozenset(),
 ) -> str:
     """Corrige une page finie ; `image_size` rend la taille d'affichage d'une image de la page."""
-    soup = BeautifulSoup(html, "html.parser")
+    formulas: list[str] = []
+    soup = BeautifulSoup(_set_formulas_aside(html, formulas), "html.parser")
     interface.amend_footer(soup, accessibility_url)
     article.amend_figures(soup, image_size)
     article.amend_english(soup, terms)
     for amend in AMENDMENTS:
         amend(soup)
-    return str(soup)
+    return re.sub("<!--formule (\\d+)-->", lambda match: formulas[int(match[1])], str(soup))
+
+
+def _set_formulas_aside(html: str, formulas: list[str]) -> str:
+    """Remplace par un repère la partie visuelle de chaque formule : la page se lit 5 fois plus vite."""
+
+    def keep(match: re.Match) -> str:
+        formulas.append(match[1])
+        return f"<!--formule {len(formulas) - 1}-->"
+
+    return re.sub(f"{VISUAL[0]}(.*?){VISUAL[1]}", keep, html, flags=re.S)
 
 
 def wrap_templates(app: Sphinx) -> None:
@@ -98,7 +111,7 @@ def wrap_templates(app: Sphinx) -> None:
 
     def render_amended(template: str, context: dict) -> str:
         html = render(template, context)
-        if not template.endswith(".html"):
+        if not html.lstrip().startswith("<!DOCTYPE"):  # un fragment, que sa page reprendra
             return html
         known = ACCESSIBILITY_PAGE in app.env.found_docs
         url = context["pathto"](ACCESSIBILITY_PAGE) if known else None

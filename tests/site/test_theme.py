@@ -292,13 +292,26 @@ def test_terms_are_lower_case_and_no_french_word_is_among_them():
     assert all(term == term.lower() for term in terms)
 
 
+def test_the_visual_part_of_a_formula_goes_through_untouched():
+    from site_ext.mathematiques import mark_visual, render
+
+    formula = render([(r"\frac{a}{b}", True), ("x", False)])
+    marked = [mark_visual(part["html"]) for part in formula]
+    assert all(part.count("formule-->") == 2 for part in marked)
+    page = f"<!DOCTYPE html><html><body><p>{marked[0]} et {marked[1]}</p></body></html>"
+    amended = theme.amend_page(page)
+    for part in formula:
+        visual = part["html"].split('aria-hidden="true">', 1)[1]
+        assert visual in amended
+
+
 # --- fichiers ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("dpi", "size"), [(144, (640, 400)), (72, (1281, 800)), (None, (1281, 800))]
+    ("dpi", "size"), [(144, (854, 533)), (72, (1281, 800)), (None, (1281, 800))]
 )
-def test_figures_at_144_dpi_are_shown_at_half_size(tmp_path, dpi, size):
+def test_figures_of_the_course_are_shown_at_96_dpi(tmp_path, dpi, size):
     assert theme.png_display_size(write_png(tmp_path / "a.png", 1281, 800, dpi)) == size
 
 
