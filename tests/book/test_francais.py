@@ -123,7 +123,9 @@ def test_grammar_has_no_certain_error(page, built_html, tmp_path):
     if command is None and not os.environ.get("CI"):
         pytest.skip("grammalecte-cli n'est pas installé (obligatoire en intégration continue)")
     text = tmp_path / "texte.txt"
-    complete = [part for part in paragraphs(built_html(page.docname)) if PLACE not in part]
+    complete = [
+        part for part in paragraphs(built_html(page.docname), tables=False) if PLACE not in part
+    ]
     text.write_text("\n\n".join(complete), "utf-8")  # sans ses formules, une phrase est fautive
     result = subprocess.run(
         [command, "-f", str(text), "-j"], capture_output=True, text=True, check=True

@@ -24,9 +24,12 @@ def article(html: str) -> BeautifulSoup:
     return main
 
 
-def paragraphs(html: str) -> list[str]:
-    """Rend les blocs de texte de l'article, chacun une seule fois."""
+def paragraphs(html: str, *, tables: bool = True) -> list[str]:
+    """Rend les blocs de texte de l'article, chacun une seule fois, avec ou sans les tableaux."""
     main = article(html)
+    if not tables:
+        for table in main.select("table, .banniere-execution"):
+            table.decompose()
     for block in main.select(BLOCKS):
         block.append("\u2029")
     parts = main.get_text().split("\u2029")
