@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import logging
 import os
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
-import pooch
 import requests
-from tqdm import tqdm
+from tqdm import TqdmWarning, tqdm
+
+with warnings.catch_warnings():  # pooch prévient que sa barre voudrait ipywidgets ; la nôtre, non
+    warnings.simplefilter("ignore", TqdmWarning)
+    import pooch
 
 _TIMEOUT = 30  # secondes sans un octet avant de passer au miroir suivant
 

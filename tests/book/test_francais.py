@@ -35,6 +35,7 @@ FORBIDDEN = {
     r"\bdéconvolution(?! \(|s? \(|\W*impropre)": "convolution transposée",
 }
 NUMBERED = "Figure|Tableau|Définition|Théorème|Proposition|Algorithme|Exercice|Preuve|Section|Lemme"
+NOISY_GRAMMAR_RULES = ("g3__gn_pfx_à_par_pour_sans", "g3__gn_nulle")  # se trompent sur nos termes
 SAFE_GRAMMAR_TYPES = {"gn", "conj", "ppas", "conf", "imp", "infi", "inte", "sgpl"}
 PUNCTUATION = re.compile(r"(?<! )[^\S\u00a0\u202f\u2009\n](?=[;:!?»])|«[^\S\u00a0\u202f]")
 
@@ -139,7 +140,7 @@ def test_grammar_has_no_certain_error(page, built_html, tmp_path):
         )
         for block in data["data"]
         for e in block["lGrammarErrors"]
-        if e["sType"] in SAFE_GRAMMAR_TYPES
+        if e["sType"] in SAFE_GRAMMAR_TYPES and not e["sRuleId"].startswith(NOISY_GRAMMAR_RULES)
     ]
     assert not certain, certain
 

@@ -411,6 +411,14 @@ def test_no_english_interface_word_remains(page):
 
 
 @every_page
+def test_authors_of_a_reference_are_joined_in_french(page):
+    references = [entry.p.get_text() for entry in page.select(".citation")]
+    # jusqu'au premier point qui ne suit pas une initiale : les auteurs
+    english = re.compile(r"(?:[^.]|\b[A-Z]\.)*?\band [A-Z]")
+    assert [text for text in references if english.match(text)] == []
+
+
+@every_page
 def test_page_speaks_french_and_has_one_title_without_a_gap_below_it(page):
     assert page.html["lang"] == "fr"
     levels = [int(heading.name[1]) for heading in page.select("h1, h2, h3, h4, h5, h6")]
