@@ -29,6 +29,11 @@ class _CommaLogFormatter(ticker.LogFormatterSciNotation):
 
 
 def to_french(text: str) -> str:
+    """Rend le texte d'une graduation à la française : virgule décimale, milliers espacés.
+
+    >>> to_french("0.25"), to_french("12000")
+    ('0,25', '12\u202f000')
+    """
     plain = text.removeprefix(r"$\mathdefault{").removesuffix("}$")
     number = plain.replace(MINUS, "-")
     if not number.removeprefix("-").replace(".", "", 1).isdecimal():
@@ -58,6 +63,7 @@ class _CommaLogScale(scale.LogScale):
 
 
 def tint(color: str, strength: float = 0.16) -> np.ndarray:
+    """Rend la teinte claire d'une couleur, mêlée de blanc."""
     return 1 - strength * (1 - np.array(colors.to_rgb(color)))
 
 
