@@ -6,6 +6,7 @@ import copy
 from dataclasses import dataclass, field
 
 import pybtex.plugin
+from pybtex.database import Person
 from pybtex.style.formatting.unsrt import Style as UnsrtStyle
 from pybtex.style.formatting.unsrt import pages
 from pybtex.style.template import field as bib_field
@@ -44,6 +45,7 @@ class FrenchStyle(UnsrtStyle):
         elif entry.type == "techreport":
             fields.setdefault("type", "Rapport technique")
         entry.fields = type(entry.fields)(fields.items())
+        entry.persons = {role: abridge(people) for role, people in entry.persons.items()}
         return super().format_entry(label, entry, bib_data)
 
     def format_names(self, role, as_sentence=True):
@@ -80,6 +82,13 @@ class FrenchStyle(UnsrtStyle):
         """Écrit l'adresse seule : le lien se suffit."""
         url = bib_field("url", raw=True)
         return href(url)[url]
+
+
+def abridge(people: list[Person]) -> list[Person]:
+    """Remplace le « and others » de BibTeX par « coll. », que « et » précédera."""
+    if people and str(people[-1]) == "others":
+        return [*people[:-1], Person("coll.")]
+    return people
 
 
 @dataclass
