@@ -6,6 +6,7 @@ import functools
 import gzip
 import http.server
 import os
+import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ from playwright.sync_api import Browser, Page, Playwright, Response, Route
 
 # COURSE_SITE : vérifier un autre site bâti que celui du dépôt (un seul chapitre, par exemple).
 SITE = Path(os.environ.get("COURSE_SITE", Path(__file__).parents[2] / "_build" / "html"))
-CHROMIUM = os.environ.get("COURSE_CHROMIUM", "/usr/bin/chromium")
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 NOT_PAGES = {"_static", "_images", "_sources", "carnets"}
 NO_SITE = f"Aucun site dans {SITE} : construisez-le d'abord par « make site »."
@@ -59,8 +60,10 @@ def serve(folder: Path) -> Iterator[str]:
 
 
 def launch(playwright: Playwright) -> Browser:
-    """Lance le Chromium du système."""
-    return playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+    """Lance ``COURSE_CHROMIUM``, sinon le Chromium du système, sinon celui de Playwright."""
+    system = next(filter(None, map(shutil.which, BROWSERS)), None)
+    executable = os.environ.get("COURSE_CHROMIUM") or system
+    return playwright.chromium.launch(executable_path=executable, args=ARGUMENTS)
 
 
 @dataclass

@@ -8,6 +8,8 @@ import time
 from pathlib import Path
 
 import pytest
+from browser import launch
+from playwright.sync_api import sync_playwright
 from small_project import REPOSITORY, build
 from sphinx.errors import ExtensionError
 
@@ -232,15 +234,8 @@ def test_neither_node_nor_package_gives_a_clear_error(monkeypatch):
 
 @pytest.fixture(scope="module")
 def browser():
-    executable = shutil.which("chromium")
-    playwright = pytest.importorskip("playwright.sync_api")
-    if executable is None:
-        pytest.skip("Chromium absent")
-    with playwright.sync_playwright() as driver:
-        arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        instance = driver.chromium.launch(executable_path=executable, args=arguments)
+    with sync_playwright() as playwright, launch(playwright) as instance:
         yield instance
-        instance.close()
 
 
 def test_only_an_overflowing_formula_takes_keyboard_focus(browser, project):

@@ -1,10 +1,11 @@
 """Questions : HTML construit, erreurs d'auteur, puis usage réel dans Chromium."""
 
 import re
-import shutil
 from pathlib import Path
 
 import pytest
+from browser import launch
+from playwright.sync_api import sync_playwright
 from small_project import build
 
 EXTENSIONS = ("site_ext.typographie", "site_ext.mathematiques", "site_ext.quiz")
@@ -165,15 +166,8 @@ def test_rebuilding_a_page_does_not_call_its_own_names_duplicates(tmp_path):
 
 @pytest.fixture(scope="module")
 def browser():
-    executable = shutil.which("chromium")
-    playwright = pytest.importorskip("playwright.sync_api")
-    if executable is None:
-        pytest.skip("Chromium absent")
-    with playwright.sync_playwright() as driver:
-        arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        instance = driver.chromium.launch(executable_path=executable, args=arguments)
+    with sync_playwright() as playwright, launch(playwright) as instance:
         yield instance
-        instance.close()
 
 
 @pytest.fixture
