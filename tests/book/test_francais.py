@@ -1,10 +1,12 @@
 """Le français du site construit : orthographe, grammaire, typographie, termes."""
 
+import gc
 import json
 import os
 import re
 import shutil
 import subprocess
+import warnings
 from pathlib import Path
 
 import pytest
@@ -43,7 +45,12 @@ PUNCTUATION = re.compile(r"(?<! )[^\S\u00a0\u202f\u2009\n](?=[;:!?»])|«[^\S\u0
 def dictionary():
     path = next((p for p in DICTIONARIES if Path(p + ".dic").is_file()), None)
     assert path, "Dictionnaire français absent : installez le paquet hunspell-fr."
-    return Dictionary.from_files(path)
+    with warnings.catch_warnings():
+        # spylls laisse au ramasse-miettes le soin de fermer ses fichiers.
+        warnings.simplefilter("ignore", ResourceWarning)
+        dictionary = Dictionary.from_files(path)
+        gc.collect()
+    return dictionary
 
 
 @pytest.fixture(scope="session")
