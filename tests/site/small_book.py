@@ -8,9 +8,9 @@ pages ont été exécutées depuis le dernier appel : la première cellule de ch
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 import sys
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -49,9 +49,15 @@ CHAPTERS = {
 EXTENSIONS = ("execution", "controle", "couverture")
 
 
+def children_seconds() -> float:
+    """Temps de processeur des fils : une machine occupée ailleurs ne le change pas."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
 @dataclass(frozen=True)
 class Build:
-    """Le résultat d'une construction : code de sortie, texte écrit, durée."""
+    """Le résultat d'une construction : code de sortie, texte écrit, secondes de processeur."""
 
     code: int
     output: str
@@ -135,7 +141,7 @@ class Book:
 
     def build(self, *options: str, **variables: str) -> Build:
         """Construit le livre comme le fait un lecteur : ``jupyter-book build``."""
-        started = time.perf_counter()
+        before = children_seconds()
         done = subprocess.run(
             self.command(*options),
             env=self.variables(**variables),
@@ -144,7 +150,7 @@ class Book:
             text=True,
             timeout=300,
         )
-        return Build(done.returncode, done.stdout, time.perf_counter() - started)
+        return Build(done.returncode, done.stdout, children_seconds() - before)
 
     def start(self, **variables: str) -> subprocess.Popen:
         """Lance une construction sans l'attendre, pour l'interrompre."""
