@@ -462,9 +462,9 @@ class FixedModel(nn.Module):
 
 OTHER = nn.Linear(4, 2)
 BAD_SETTINGS = [
-    ({"n_epochs": 0}, "n_epochs doit être un entier strictement positif ; reçu 0"),
+    ({"n_epochs": 0}, "n_epochs doit être un entier ≥ 1, reçu 0"),
     ({"n_epochs": 2.0}, "n_epochs doit"),
-    ({"batch_size": -3}, "batch_size doit être un entier strictement positif ; reçu -3"),
+    ({"batch_size": -3}, "batch_size doit être un entier ≥ 1, reçu -3"),
     ({"batch_size": True}, "batch_size doit"),
     ({"lr": 0.0}, "lr doit être un réel strictement positif ; reçu 0.0"),
     ({"lr": math.nan}, "lr doit"),
@@ -473,7 +473,7 @@ BAD_SETTINGS = [
     ({"loss": lambda output, y: F.cross_entropy(output, y, reduction="none")}, r"reçu \(2,\)"),
     ({"loss": F.nll_loss, "metric": None, "validation": (X, Y.float())}, "La perte refuse ce lot"),
     ({"early_stopping": 5, "validation": (X, Y)}, "EarlyStopping ; reçu 5"),
-    ({"generator": 0}, "torch.Generator ; reçu 0.*make_generator"),
+    ({"generator": 0}, "torch.Generator, reçu int.*make_generator"),
     ({"on_divergence": "ignore"}, 'on_divergence vaut "raise" ou "stop"'),
     ({"early_stopping": EarlyStopping()}, "donnez validation"),
     ({"optimizer": Adam(OTHER.parameters())}, "aucun paramètre de ce modèle"),

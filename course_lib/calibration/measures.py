@@ -7,8 +7,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from course_lib._checks import check_count, check_generator
 from course_lib.calibration._validation import check_labels, check_level, check_probabilities
-from course_lib.data._validation import check_count, check_generator
 
 
 class ReliabilityBins(NamedTuple):

@@ -7,8 +7,8 @@ import math
 from scipy import stats
 from torch import Tensor
 
+from course_lib._checks import check_count
 from course_lib.calibration._validation import check_labels, check_level, check_probabilities
-from course_lib.data._validation import check_count
 
 
 def conformal_threshold(probabilities: Tensor, labels: Tensor, *, alpha: float) -> float:

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from course_lib._checks import check_count, check_generator, check_real
 from course_lib.calibration._validation import check_probabilities
-from course_lib.data._validation import check_count, check_generator, check_real
 
 N_NODES = 4001  # trapèzes sur ± 8 écarts types : l'erreur numérique passe sous 1e-9
 

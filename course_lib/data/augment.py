@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from course_lib.data._validation import check_count, check_float_tensor, check_generator
+from course_lib._checks import check_count, check_float_tensor, check_generator
 
 
 def shift_images(x: Tensor, *, max_shift: int, generator: torch.Generator) -> Tensor:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from course_lib._checks import check_count, check_generator, check_real
 from course_lib.data import _gamma_physics as physics
-from course_lib.data._validation import check_count, check_generator, check_real
 from course_lib.data.splits import Split
 
 # (énergie en keV, photons pour 100 désintégrations), les raies de plus de 5 % : nndc2024ensdf

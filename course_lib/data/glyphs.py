@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from course_lib.data._validation import check_count, check_generator
+from course_lib._checks import check_count, check_generator
 from course_lib.data.glyph_shapes import Stroke, read_styles
 from course_lib.data.splits import Split
 

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from course_lib.data._validation import check_count
+from course_lib._checks import check_count
 
 # Nom → (paquet, chemin dans le paquet). china et flower : CC BY 2.0, D. Büchele (Flickr) et
 # vultilion (Flickr) ; les autres : domaine public, CC0 ou sources citées par scikit-image.

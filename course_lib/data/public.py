@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from course_lib.data._validation import check_count, check_generator, check_real
+from course_lib._checks import check_count, check_generator, check_real
 from course_lib.data.download import DataError, RemoteFile, fetch
 from course_lib.data.splits import Split, Splits, split
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from course_lib.data._validation import check_count, check_generator, check_real
+from course_lib._checks import check_count, check_generator, check_real
 
 SHAPE_NAMES = ("disque", "carré", "triangle", "barre", "croix", "croissant")
 SHAPE_SYMMETRIES = (0, 4, 3, 2, 4, 1)  # tours identiques par tour complet ; 0 : tous

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from course_lib.data._validation import check_float_tensor, check_generator, check_real
+from course_lib._checks import check_float_tensor, check_generator, check_real
 
 
 class Split(NamedTuple):

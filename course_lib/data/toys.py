@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from course_lib.data._validation import check_count, check_generator, check_real
+from course_lib._checks import check_count, check_generator, check_real
 from course_lib.data.splits import Split
 
 

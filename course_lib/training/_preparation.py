@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
+from course_lib._checks import check_count, check_generator
+
 Data = tuple[Tensor, Tensor]  # (x, y), par exemple un Split de course_lib.data
 Loss = Callable[[Tensor, Tensor], Tensor]
 ELEMENTWISE_LOSSES = (
@@ -20,23 +22,14 @@ ELEMENTWISE_LOSSES = (
 
 
 def check_settings(n_epochs, batch_size, generator, lr, clip_norm, on_divergence) -> None:
-    check_positive_integer("n_epochs", n_epochs)
-    check_positive_integer("batch_size", batch_size)
-    if not isinstance(generator, torch.Generator):
-        raise ValueError(
-            f"generator doit être un torch.Generator ; reçu {generator!r}. "
-            "Donnez make_generator(0), de course_lib.runtime."
-        )
+    check_count(n_epochs, name="n_epochs")
+    check_count(batch_size, name="batch_size")
+    check_generator(generator, any_device=True)
     for name, value in (("lr", lr), ("clip_norm", clip_norm)):
         if value is not None and not (isinstance(value, numbers.Real) and 0 < value < math.inf):
             raise ValueError(f"{name} doit être un réel strictement positif ; reçu {value!r}.")
     if on_divergence not in ("raise", "stop"):
         raise ValueError(f'on_divergence vaut "raise" ou "stop" ; reçu {on_divergence!r}.')
-
-
-def check_positive_integer(name: str, value: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValueError(f"{name} doit être un entier strictement positif ; reçu {value!r}.")
 
 
 def checked_data(model: nn.Module, data: Data, loss: Loss) -> Data:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from torch import nn
 
-from course_lib.training._preparation import check_positive_integer
+from course_lib._checks import check_count
 
 
 @dataclass
@@ -47,7 +47,7 @@ class EarlyStopping:
     min_delta: float = 0.0
 
     def __post_init__(self) -> None:
-        check_positive_integer("patience", self.patience)
+        check_count(self.patience, name="patience")
         real = isinstance(self.min_delta, numbers.Real)
         if not (real and 0 <= self.min_delta < math.inf):
             raise ValueError(f"min_delta doit être un réel ≥ 0 ; reçu {self.min_delta!r}.")

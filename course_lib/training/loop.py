@@ -19,13 +19,13 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 from tqdm import tqdm
 
+from course_lib._checks import check_count
 from course_lib.metrics import accuracy
 from course_lib.training._preparation import (
     Data,
     Loss,
     build_optimizer,
     build_scheduler,
-    check_positive_integer,
     check_settings,
     checked_data,
     modes_restored,
@@ -138,7 +138,7 @@ def evaluate(
     >>> sorted(evaluate(model, (torch.zeros(3, 1), torch.tensor([0, 1, 1]))))
     ['loss', 'metric']
     """
-    check_positive_integer("batch_size", batch_size)
+    check_count(batch_size, name="batch_size")
     with modes_restored(model):
         running = _run_evaluation(model, checked_data(model, data, loss), loss, metric, batch_size)
     if not math.isfinite(running.loss):

@@ -64,7 +64,7 @@ def test_the_chapter_has_its_required_sections_in_order(chapter):
 
 
 def test_the_chapter_has_its_label_and_its_card(chapter):
-    slug = chapter.docname.rsplit("/", 1)[-1]
+    slug = chapter.docname.rsplit("/", 1)[-1].replace("_", "-")
     assert f"(chap-{slug})=" in chapter.text
     assert ":class: fiche" in chapter.text
     for entry in ("Objectifs.", "Prérequis.", "Difficulté", "sur 4", "Durée."):

@@ -1,4 +1,4 @@
-"""Refus des mauvais arguments, communs aux modules de ``course_lib.data``."""
+"""Refus des mauvais arguments, communs à tous les modules de ``course_lib``."""
 
 from __future__ import annotations
 
