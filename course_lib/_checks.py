@@ -16,11 +16,14 @@ def check_count(n: object, *, name: str = "n", minimum: int = 1) -> int:
     return int(n)
 
 
-def check_real(value: object, *, name: str, minimum: float = -math.inf) -> float:
-    """Rend ``value`` en flottant s'il est fini, d'au moins ``minimum`` ; ``ValueError`` sinon."""
+def check_real(
+    value: object, *, name: str, minimum: float = -math.inf, strict: bool = False
+) -> float:
+    """Rend ``value`` en flottant s'il est fini, d'au moins ``minimum`` (plus, si ``strict``)."""
     number = float(value) if isinstance(value, Real) else math.nan
-    if isinstance(value, bool) or not math.isfinite(number) or number < minimum:
-        bound = "" if minimum == -math.inf else f" ≥ {minimum:g}"
+    too_low = number < minimum or (strict and number == minimum)
+    if isinstance(value, bool) or not math.isfinite(number) or too_low:
+        bound = "" if minimum == -math.inf else f" {'>' if strict else '≥'} {minimum:g}"
         raise ValueError(f"{name} doit être un nombre fini{bound}, reçu {value!r}.")
     return number
 
