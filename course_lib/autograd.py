@@ -235,9 +235,9 @@ def gradient_check(function: Callable[..., Tensor], *inputs: Any, step: float = 
     """Rend l'erreur relative entre le gradient de ``backward`` et des différences centrées.
 
     ``‖g − d‖ / max(‖g‖, ‖d‖)``, où g et d mettent bout à bout les gradients de toutes les entrées ;
-    0 si les deux sont nuls. Le pas par défaut est la racine cubique de l'epsilon machine. Compter
-    moins de 10⁻⁷ pour un gradient juste, plus de 10⁻² pour un gradient faux ; entre les deux, un
-    point non dérivable (ReLU) est peut-être à moins d'un pas.
+    0 si les deux sont nuls. Le pas par défaut, racine cubique de l'epsilon machine, suppose des
+    entrées de l'ordre de 1. Compter moins de 10⁻⁷ pour un gradient juste, plus de 10⁻² pour un
+    gradient faux ; entre les deux, un point non dérivable (ReLU) est peut-être à moins d'un pas.
 
     **Formes** : ``inputs`` de toute forme, non modifiés ; ``function`` rend un seul nombre.
 
