@@ -155,6 +155,13 @@ def _leaves(node: nodes.Element) -> Iterator[nodes.Node]:
             yield from _leaves(child)
 
 
+def _curve_term_targets(document: nodes.document) -> None:
+    """MyST courbe l'apostrophe des entrées du glossaire, non celle des renvois : {term}`l'époque`."""
+    for reference in document.findall(addnodes.pending_xref):
+        if reference.get("reftype") == "term":
+            reference["reftarget"] = reference["reftarget"].replace("'", "’")
+
+
 class FrenchTypography(SphinxTransform):
     """Après les guillemets automatiques (750), avant la copie des titres dans les sommaires."""
 
@@ -163,6 +170,8 @@ class FrenchTypography(SphinxTransform):
     def apply(self, **kwargs) -> None:
         """Compose la page lue."""
         typeset_tree(self.document)
+        if "smartquotes" in self.config.myst_enable_extensions:
+            _curve_term_targets(self.document)
 
 
 class LateFrenchTypography(SphinxPostTransform):
