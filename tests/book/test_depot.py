@@ -52,7 +52,9 @@ def code_lines(path):
     source = path.read_text("utf-8")
     documented = set()
     for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(
+            node
+        ):
             documented |= set(range(node.body[0].lineno, node.body[0].end_lineno + 1))
     lines = enumerate(source.splitlines(), start=1)
     return sum(n not in documented and not re.match(r"\s*(#|$)", line) for n, line in lines)

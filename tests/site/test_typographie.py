@@ -175,7 +175,9 @@ def project(tmp_path_factory):
 def test_a_glossary_term_is_found_when_myst_curves_its_apostrophe(tmp_path):
     page = "# Mots\n\n```{glossary}\nl'époque\n  Un passage.\n```\n\nVoir {term}`l'époque`.\n"
     marks = ["colon_fence", "smartquotes"]
-    built = build(tmp_path, {"index.md": page}, "site_ext.typographie", myst_enable_extensions=marks)
+    built = build(
+        tmp_path, {"index.md": page}, "site_ext.typographie", myst_enable_extensions=marks
+    )
     assert built.code == 0, built.output
     assert built.page().select_one("p a.reference").text == "l’époque"
 
