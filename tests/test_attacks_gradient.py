@@ -301,3 +301,12 @@ def test_pgd_fools_every_example_that_fgsm_fools(seed, epsilon, norm):
         for attack in (fgsm, pgd)
     ]
     assert not (fooled[0] & ~fooled[1]).any()
+
+
+def test_half_precision_and_a_flat_model_give_no_nan():
+    x, y = torch.full((2, 4), 0.5, dtype=torch.float16), torch.tensor([0, 1])
+
+    def flat(x):
+        return torch.stack([0 * x.sum(1), 0 * x.sum(1)], dim=1)  # gradient nul partout
+
+    torch.testing.assert_close(pgd(flat, x, y, epsilon=0.1, norm="l2"), x)

@@ -25,8 +25,9 @@ def cross_entropy(logits: Tensor, y: Tensor) -> Tensor:
 def margin(logits: Tensor, y: Tensor) -> Tensor:
     """Rend l'avance de la meilleure classe fausse sur la vraie, max_{k≠y} z_k − z_y.
 
-    Strictement positive si et seulement si la réponse est fausse. Contrairement à l'entropie
-    croisée, son gradient ne s'éteint pas quand le modèle est sûr de lui.
+    Positive, la réponse est fausse ; négative, elle est juste ; nulle, deux classes sont à
+    égalité. Contrairement à l'entropie croisée, son gradient ne s'éteint pas quand le modèle est
+    sûr de lui.
 
     **Formes** : ``logits`` (N, C) avec C ≥ 2, ``y`` (N,) → (N,).
     **Lève** : ``ValueError`` si les formes ou les étiquettes ne vont pas ensemble.

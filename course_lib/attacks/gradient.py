@@ -12,7 +12,6 @@ from course_lib.attacks import _validation as check
 from course_lib.attacks._validation import Loss, Model
 
 Norm = Literal["linf", "l2"]
-TINY = 1e-30  # un gradient nul donne un pas nul, sans diviser par zéro
 
 
 def fgsm(
@@ -127,15 +126,20 @@ def project(delta: Tensor, *, epsilon: float | Tensor, norm: Norm = "linf") -> T
 def _project(delta: Tensor, radius: Tensor, norm: Norm) -> Tensor:
     if norm == "linf":
         return delta.clamp(-radius, radius)
-    return delta * (radius / _length(delta).clamp(min=TINY)).clamp(max=1)
+    return delta * (radius / _nonzero(_length(delta))).clamp(max=1)
 
 
 def _direction(grad: Tensor, norm: Norm) -> Tensor:
     """Direction unitaire qui fait le plus monter la perte au premier ordre."""
     if norm == "linf":
         return grad.sign()
-    grad = grad / grad.abs().amax(dim=tuple(range(1, grad.ndim)), keepdim=True).clamp(min=TINY)
-    return grad / _length(grad).clamp(min=TINY)
+    grad = grad / _nonzero(grad.abs().amax(dim=tuple(range(1, grad.ndim)), keepdim=True))
+    return grad / _nonzero(_length(grad))
+
+
+def _nonzero(length: Tensor) -> Tensor:
+    """Remplace 0 par le plus petit normal : un gradient nul donne un pas nul, en float16 aussi."""
+    return length.clamp(min=torch.finfo(length.dtype).tiny)
 
 
 def _length(delta: Tensor) -> Tensor:

@@ -27,7 +27,7 @@ def square_attack(
     x: Tensor,
     y: Tensor,
     *,
-    epsilon: float,
+    epsilon: float | Tensor,
     n_queries: int = 500,
     fraction: float = 0.8,
     generator: torch.Generator,
