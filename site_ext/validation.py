@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 
 from docutils import nodes
@@ -114,9 +115,16 @@ def link_to_page(docname: str, from_docname: str) -> nodes.Node:
     )  # fmt: skip
 
 
+def page_title(execution: Execution) -> str:
+    """Rend le titre de la page, sans sous-titre : « La convolution »."""
+    prose = "\n".join(cell.source for cell in execution.notebook.cells if cell.cell_type != "code")
+    heading = re.search(r"^# (.+)$", prose, flags=re.MULTILINE)
+    return heading[1].split(" : ")[0] if heading else execution.docname
+
+
 def claims_table(execution: Execution) -> nodes.table:
     """Rend le tableau des affirmations d'une page."""
-    title = f"Affirmations vérifiées par {execution.docname.rsplit('/', 1)[-1]}"
+    title = f"Affirmations vérifiées : {page_title(execution)}"
     rows = [_cells(claim) for claim in execution.claims]
     return make_table(title, HEADERS, rows, widths=(46, 18, 22, 14), name="affirmations")
 

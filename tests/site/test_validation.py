@@ -103,3 +103,12 @@ def test_the_execution_page_lists_every_executed_page(pages):
         "Chapitre un",
     ]
     assert "rapide" in rows[0].get_text()
+
+
+def test_the_table_is_named_after_the_title_of_its_page():
+    run = execution(CLAIM)
+    run.notebook.cells.insert(
+        0, nbformat.v4.new_markdown_cell("(chap-a)=\n# Le titre : et la suite\n")
+    )
+    assert "Affirmations vérifiées : Le titre" in claims_table(run).astext()
+    assert "et la suite" not in claims_table(run).astext()
