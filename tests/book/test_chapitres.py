@@ -1,7 +1,6 @@
 """L'anatomie des pages : titres, cellules, figures, exercices, quiz, nombres."""
 
 import itertools
-import os
 import re
 import subprocess
 import sys
@@ -154,9 +153,7 @@ def test_every_claim_is_about_something_the_reader_sees(chapter, executed):
 
 def test_the_page_stays_within_its_time(chapter, executed):
     seconds = executed(chapter.docname).metadata["cours"]["seconds"]
-    cores = os.cpu_count() or 1
-    limit = 120 * (cores + 1) / cores  # cœurs + 1 pages s'exécutent à la fois et se gênent
-    assert seconds <= limit, f"{chapter.docname} : {seconds} s"
+    assert seconds <= 120, f"{chapter.docname} : {seconds} s"
 
 
 def test_outputs_show_no_memory_address_and_no_path(chapter, executed, root):
