@@ -15,25 +15,40 @@ from course_lib.calibration.measures import (
     negative_log_likelihood,
     reliability_bins,
     top_label,
-)  # fmt: skip
+)
 from course_lib.calibration.prediction_sets import (
     conformal_threshold,
     coverage_interval,
     prediction_sets,
-)  # fmt: skip
+)
 from course_lib.calibration.recalibration import (
     HistogramBinning,
     Isotonic,
     Platt,
     Temperature,
     VectorScaling,
-)  # fmt: skip
+)
 from course_lib.calibration.simulation import KnownEta, TrueTerms
 
 __all__ = [
-    "BrierTerms", "HistogramBinning", "Isotonic", "KnownEta", "Platt", "ReliabilityBins",
-    "Temperature", "TrueTerms", "VectorScaling", "bootstrap_bands", "brier_decomposition",
-    "brier_score", "conformal_threshold", "coverage_interval", "expected_calibration_error",
-    "maximum_calibration_error", "negative_log_likelihood", "prediction_sets",
-    "reliability_bins", "top_label",
-]  # fmt: skip
+    "BrierTerms",
+    "HistogramBinning",
+    "Isotonic",
+    "KnownEta",
+    "Platt",
+    "ReliabilityBins",
+    "Temperature",
+    "TrueTerms",
+    "VectorScaling",
+    "bootstrap_bands",
+    "brier_decomposition",
+    "brier_score",
+    "conformal_threshold",
+    "coverage_interval",
+    "expected_calibration_error",
+    "maximum_calibration_error",
+    "negative_log_likelihood",
+    "prediction_sets",
+    "reliability_bins",
+    "top_label",
+]
