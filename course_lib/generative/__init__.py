@@ -1,0 +1,1 @@
+"""Modèles génératifs : pertes, bornes et distances que partagent plusieurs chapitres."""

@@ -1,0 +1,1 @@
+"""Apprentissage par renforcement : environnements, méthodes tabulaires, mémoire, agents."""
