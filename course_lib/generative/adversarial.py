@@ -105,7 +105,8 @@ def gradient_penalty(
     >>> gradient_penalty(lambda v: 3 * v[:, 0], x, y, generator=torch.Generator())
     tensor(4.)
     """
-    real, fake = _scores(real, fake)
+    for name, examples in (("real", real), ("fake", fake)):
+        check_float_tensor(examples, name=name)
     check_generator(generator)
     check_count(batch_dims, name="batch_dims")
     if real.shape != fake.shape or real.ndim <= batch_dims:

@@ -44,8 +44,9 @@ class Encoder(nn.Module):
 class Decoder(nn.Module):
     """Décodeur, symétrique de ``Encoder`` : une couche affine, deux convolutions transposées.
 
-    Chaque convolution transposée double le côté. Les sorties sont des *logits* : la perte
-    (``F.binary_cross_entropy_with_logits``) ou ``.sigmoid()`` les ramène dans [0 ; 1].
+    Chaque convolution transposée double le côté. Aucune activation finale : les sorties sont
+    réelles. L'erreur quadratique les prend telles quelles ; la perte
+    ``F.binary_cross_entropy_with_logits`` y voit des *logits*, que ``.sigmoid()`` ramène dans [0 ; 1].
 
     **Formes** : ``out_shape`` = (C, H, W), H et W multiples de 4 ; (N, ``n_code``) → (N, C, H, W).
 

@@ -19,14 +19,15 @@ class Run(NamedTuple):
     """Ce que des ouvriers ont fait : pas joués et mises à jour de chacun, et la durée.
 
     ``steps`` et ``updates`` (W,) entiers ; ``returns`` (E, 2), une ligne par épisode achevé :
-    numéro du pas commun où il s'achève, retour ; ``duration`` en secondes, **sans** le démarrage
-    des processus.
+    numéro du pas commun où il s'achève, retour ; ``duration``, temps écoulé, et ``cpu`` (W,),
+    temps processeur de chacun, en secondes, **sans** le démarrage des processus.
     """
 
     steps: Tensor
     updates: Tensor
     returns: Tensor
     duration: float
+    cpu: Tensor
 
 
 def train_a3c(
@@ -55,18 +56,21 @@ def train_a3c(
     check_real(timeout, name="timeout", minimum=0, strict=True)
     optimizer = _shared_optimizer(agent.share_memory(), check_real(lr, name="lr", minimum=0))
     counts = torch.zeros(2, n_workers, dtype=torch.int64).share_memory_()  # pas, mises à jour
-    clock = torch.zeros(2, n_workers, dtype=torch.float64).share_memory_()  # début, fin
+    clock = torch.zeros(3, n_workers, dtype=torch.float64).share_memory_()  # début, fin, CPU
     returns = torch.full((n_workers, n_steps, 2), torch.nan).share_memory_()
     plan = (env_id, n_steps, check_count(rollout, name="rollout"), seed, lr, options)
     _run_workers((agent, optimizer, counts, clock, returns, plan), n_workers, timeout)
     rows = returns[~returns[..., 0].isnan()]  # (E, 2)
     duration = float(clock[1].max() - clock[0].min())  # horloge commune aux processus
-    return Run(*counts.clone(), rows[rows[:, 0].argsort()], duration)
+    return Run(*counts.clone(), rows[rows[:, 0].argsort()], duration, clock[2].clone())
 
 
 def _run_workers(arguments: tuple, n_workers: int, timeout: float) -> None:
+    method = "forkserver" if "forkserver" in mp.get_all_start_methods() else "spawn"  # Windows
+    if method == "forkserver":  # un seul processus importe tout, une fois ; les ouvriers en sont tirés
+        mp.get_context(method).set_forkserver_preload([__name__, "torch._dynamo"])
     context = mp.start_processes(
-        _work, arguments, n_workers, join=False, daemon=True, start_method="spawn"
+        _work, arguments, n_workers, join=False, daemon=True, start_method=method
     )
     deadline = time.monotonic() + timeout
     try:
@@ -92,7 +96,7 @@ def _work(rank: int, agent, optimizer, counts, clock, returns, plan: tuple) -> N
     local = deepcopy(agent)  # une copie à soi, hors de la mémoire partagée
     collector = Collector(env, local, generator=generator)
     optimizer.register_step_pre_hook(lambda *_: _hand_over(local, agent))
-    clock[0, rank] = time.monotonic()
+    clock[0, rank], cpu = time.monotonic(), time.process_time()
     while (done := int(counts[0].sum())) < n_steps:
         local.load_state_dict(agent.state_dict())
         optimizer.param_groups[0]["lr"] = lr * (1 - done / n_steps)
@@ -102,7 +106,7 @@ def _work(rank: int, agent, optimizer, counts, clock, returns, plan: tuple) -> N
         now = float(counts[0].sum())
         returns[rank, :n, 1] = torch.tensor([total for _, total in collector.finished])
         returns[rank, :n, 0] = returns[rank, :n, 0].nan_to_num(now)
-    clock[1, rank] = time.monotonic()
+    clock[1, rank], clock[2, rank] = time.monotonic(), time.process_time() - cpu
 
 
 def _hand_over(local: ActorCritic, agent: ActorCritic) -> None:

@@ -187,7 +187,7 @@ def improve(
     for _ in range(n_epochs):
         order = torch.randperm(len(data[0]), generator=generator)
         for batch in order.split(batch_size or len(order)):
-            optimizer.zero_grad()
+            agent.zero_grad()
             _batch_loss(agent, *(field[batch] for field in data), clip, entropy_weight).backward()
             nn.utils.clip_grad_norm_(agent.parameters(), 0.5)
             optimizer.step()

@@ -65,7 +65,7 @@ def code_lines(path):
 def test_modules_and_package_keep_their_budget_of_lines(root):
     modules = [p for folder in ("course_lib", "site_ext") for p in (root / folder).rglob("*.py")]
     assert not [p.name for p in modules if len(p.read_text("utf-8").splitlines()) > 300]
-    assert sum(code_lines(p) for p in (root / "course_lib").rglob("*.py")) <= 4000
+    assert sum(code_lines(p) for p in (root / "course_lib").rglob("*.py")) <= 4500
 
 
 def public_names(path):
