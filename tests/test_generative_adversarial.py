@@ -152,6 +152,12 @@ def test_began_keeps_k_between_0_and_1_and_its_measure_above_the_real_loss(k, re
             "même forme",
         ),
         (lambda: gradient_penalty(nn.Identity(), normal(3), normal(3), generator=rng()), "axe"),
+        (
+            lambda: gradient_penalty(
+                nn.Identity(), normal(3, 1) / 0, normal(3, 1), generator=rng()
+            ),
+            "real contient des valeurs NaN",
+        ),
         (lambda: gradient_penalty(nn.Identity(), normal(3, 1), normal(3, 1), generator=0), "torch"),
     ],
 )

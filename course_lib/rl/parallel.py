@@ -67,7 +67,7 @@ def train_a3c(
 
 def _run_workers(arguments: tuple, n_workers: int, timeout: float) -> None:
     method = "forkserver" if "forkserver" in mp.get_all_start_methods() else "spawn"  # Windows
-    if method == "forkserver":  # un seul processus importe tout, une fois ; les ouvriers en sont tirés
+    if method == "forkserver":  # un seul processus importe PyTorch ; les ouvriers en sont tirés
         mp.get_context(method).set_forkserver_preload([__name__, "torch._dynamo"])
     context = mp.start_processes(
         _work, arguments, n_workers, join=False, daemon=True, start_method=method
