@@ -36,6 +36,8 @@ def test_two_processes_update_the_same_parameters_in_place():
     assert bool((run.returns[:, 1] >= 8).all())  # un épisode de CartPole dure au moins 8 pas
     assert bool(torch.isfinite(run.returns).all())
     assert run.duration > 0
+    assert run.cpu.shape == (2,)
+    assert bool(((run.cpu > 0) & (run.cpu < run.duration + 0.5)).all())  # un fil par ouvrier
     assert no_child_remains()
 
 

@@ -41,6 +41,9 @@ def train_a3c(
     autres ont pu changer entre-temps. RMSProp à statistiques partagées, taux décroissant jusqu'à 0.
     Le résultat dépend de l'ordre des processus : il n'est **pas** reproductible.
 
+    Les ouvriers naissent d'un processus serveur (``forkserver``) qui n'importe PyTorch qu'une fois,
+    et sert aux appels suivants ; sous Windows, de ``spawn``.
+
     Si un ouvrier échoue, meurt ou dépasse ``timeout`` secondes, tous sont arrêtés.
 
     **Formes** : ``n_steps`` pas en tout, partagés entre ouvriers ; ``options`` : celles
