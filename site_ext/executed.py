@@ -35,6 +35,7 @@ class Execution:
     fingerprint: str
     error: str = ""
     failed_cell: int | None = None
+    cpu_seconds: float = 0.0
 
     @property
     def stamp(self) -> str:
@@ -84,6 +85,7 @@ class ExecutedNotebooks:
         notebook.metadata[METADATA_KEY] = {
             "date": execution.date.isoformat(),
             "seconds": execution.seconds,
+            "cpu_seconds": execution.cpu_seconds,
             "profile": execution.profile,
             "fingerprint": execution.fingerprint,
         }

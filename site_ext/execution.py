@@ -166,7 +166,8 @@ def _execute(app, jobs: list[Job], fingerprints, profile, store, cache) -> dict[
         store.write(execution)
         rank = f"[{len(executions)}/{len(jobs)}]"
         verdict = "ÉCHEC après" if execution.error else "exécutée en"
-        logger.info("%s %s : %s %.1f s", rank, docname, verdict, outcome.seconds)
+        wall, cpu = (f"{x:.1f}".replace(".", ",") for x in (outcome.seconds, outcome.cpu_seconds))
+        logger.info("%s %s : %s %s s (calcul : %s s)", rank, docname, verdict, wall, cpu)
         if execution.error:
             _report_failure(execution)
 
@@ -186,6 +187,7 @@ def _record(outcome: Outcome, fingerprint: str, profile: str) -> Execution:
         fingerprint=fingerprint,
         error=outcome.error,
         failed_cell=outcome.failed_cell,
+        cpu_seconds=round(outcome.cpu_seconds, 2),
     )
 
 

@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
@@ -40,10 +41,15 @@ class Job:
 
 @dataclass(frozen=True)
 class Outcome:
-    """Le résultat d'un carnet : ``error`` est vide s'il est allé au bout."""
+    """Le résultat d'un carnet : ``error`` est vide s'il est allé au bout.
+
+    ``seconds`` compte le temps écoulé, qui dépend des carnets exécutés à côté ; ``cpu_seconds``,
+    le temps de processeur du noyau et de ses enfants, qui n'en dépend guère.
+    """
 
     job: Job
     seconds: float
+    cpu_seconds: float
     error: str = ""
     failed_cell: int | None = None
 
@@ -115,7 +121,11 @@ async def _run_all(jobs, profile, timeout, on_done) -> None:
 
 async def _execute(job: Job, profile: str, timeout: int | None) -> Outcome:
     """Exécute un carnet dans un noyau neuf, jusqu'à la première cellule qui échoue."""
-    current: list[int] = [0]
+    current, cpu = [0], [0.0]
+
+    def on_cell_executed(**_: object) -> None:
+        cpu[0] = max(cpu[0], _cpu_seconds(client.km.provisioner.pid))
+
     client = NotebookClient(
         job.notebook,
         timeout=timeout,
@@ -123,6 +133,7 @@ async def _execute(job: Job, profile: str, timeout: int | None) -> Outcome:
         resources={"metadata": {"path": str(job.folder)}},
         extra_arguments=["--log-level=CRITICAL"],  # tait « TCP » et les adieux des noyaux arrêtés
         on_cell_start=lambda cell, cell_index: current.__setitem__(0, cell_index),
+        on_cell_executed=on_cell_executed,
     )
     started, error = time.perf_counter(), ""
     try:
@@ -135,7 +146,17 @@ async def _execute(job: Job, profile: str, timeout: int | None) -> Outcome:
         error = "le noyau s'est arrêté brutalement (mémoire épuisée ?)"
     _remove_noise(job.notebook)
     seconds = time.perf_counter() - started
-    return Outcome(job, seconds, error, current[0] if error else None)
+    return Outcome(job, seconds, cpu[0], error, current[0] if error else None)
+
+
+def _cpu_seconds(pid: int) -> float:
+    """Rend le temps de processeur d'un noyau et de ses enfants, finis ou vivants ; 0 s'il est mort."""
+    try:
+        kernel = psutil.Process(pid)
+        family = [kernel, *kernel.children(recursive=True)]
+        return sum(sum(process.cpu_times()[:4]) for process in family)
+    except psutil.Error:
+        return 0.0
 
 
 def _remove_noise(notebook: NotebookNode) -> None:

@@ -32,9 +32,9 @@ def test_two_processes_update_the_same_parameters_in_place():
     assert len(pointers) == len(set(pointers))
     assert bool((run.updates > 0).all())  # chacun a corrigé…
     assert 600 <= run.steps.sum() <= 600 + 3 * 20  # … et le budget est commun
-    assert bool((run.returns[:, 0].diff() >= 0).all())
-    assert bool((run.returns[:, 1] >= 8).all())  # un épisode de CartPole dure au moins 8 pas
-    assert bool(torch.isfinite(run.returns).all())
+    assert bool((run.episodes[:, 0].diff() >= 0).all())
+    assert bool((run.episodes[:, 1] >= 8).all())  # un épisode de CartPole dure au moins 8 pas
+    assert bool(torch.isfinite(run.episodes).all())
     assert run.duration > 0
     assert run.cpu.shape == (2,)
     assert bool(((run.cpu > 0) & (run.cpu < run.duration + 0.5)).all())  # un fil par ouvrier

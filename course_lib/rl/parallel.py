@@ -18,14 +18,14 @@ from course_lib.rl.policy import ActorCritic, Collector, improve
 class Run(NamedTuple):
     """Ce que des ouvriers ont fait : pas joués et mises à jour de chacun, et la durée.
 
-    ``steps`` et ``updates`` (W,) entiers ; ``returns`` (E, 2), une ligne par épisode achevé :
+    ``steps`` et ``updates`` (W,) entiers ; ``episodes`` (E, 2), une ligne par épisode achevé :
     numéro du pas commun où il s'achève, retour ; ``duration``, temps écoulé, et ``cpu`` (W,),
     temps processeur de chacun, en secondes, **sans** le démarrage des processus.
     """
 
     steps: Tensor
     updates: Tensor
-    returns: Tensor
+    episodes: Tensor
     duration: float
     cpu: Tensor
 

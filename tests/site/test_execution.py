@@ -215,6 +215,22 @@ def test_the_profiles_of_the_site_are_those_of_the_library():
     assert PROFILES == runtime.PROFILES
 
 
+def test_the_processor_time_of_a_page_counts_its_finished_and_living_children(tmp_path):
+    burn = "import time\nwhile time.process_time() < 1:\n    pass"
+    living = f"{burn}\ninput()"
+    page = notebook(
+        "import subprocess, sys",
+        f"subprocess.run([sys.executable, '-c', {burn!r}], check=True)",
+        f"child = subprocess.Popen([sys.executable, '-c', {living!r}], stdin=-1)",
+        "import time; time.sleep(4)",
+        "child.communicate(b'fini')",
+    )
+    outcomes = []
+    run_jobs([Job("un", page, tmp_path)], profile="rapide", timeout=60, on_done=outcomes.append)
+    assert outcomes[0].error == ""
+    assert outcomes[0].cpu_seconds >= 2
+
+
 def test_kernels_run_side_by_side_and_say_how_they_failed(tmp_path, monkeypatch):
     monkeypatch.setenv("COURSE_JOBS", "5")
     pages = {
@@ -234,6 +250,7 @@ def test_kernels_run_side_by_side_and_say_how_they_failed(tmp_path, monkeypatch)
     )
     wall = time.perf_counter() - started
     assert wall <= 0.65 * sum(outcome.seconds for outcome in outcomes.values())
+    assert 0 < outcomes["un"].cpu_seconds < outcomes["un"].seconds - 1  # dormir n'est pas calculer
     assert [outcomes[name].error for name in ("un", "deux")] == ["", ""]
     assert outcomes["erreur"].error == "ZeroDivisionError : division by zero"
     assert outcomes["erreur"].failed_cell == 1
