@@ -44,7 +44,7 @@ class Outcome:
     """Le résultat d'un carnet : ``error`` est vide s'il est allé au bout.
 
     ``seconds`` compte le temps écoulé, qui dépend des carnets exécutés à côté ; ``cpu_seconds``,
-    le temps de processeur du noyau et de ses enfants, qui n'en dépend guère.
+    le temps de processeur du noyau et de ses enfants, qui en dépend bien moins.
     """
 
     job: Job

@@ -25,11 +25,9 @@ def no_child_remains():
 def test_two_processes_update_the_same_parameters_in_place():
     agent = new_agent()
     before = {name: p.detach().clone() for name, p in agent.named_parameters()}
-    pointers = [p.data_ptr() for p in agent.parameters()]
     run = train_a3c(agent, "CartPole-v1", n_workers=2, n_steps=600, seed=0, lr=1e-2)
     assert all(not torch.equal(before[name], p) for name, p in agent.named_parameters())
     assert all(p.is_shared() for p in agent.parameters())
-    assert len(pointers) == len(set(pointers))
     assert bool((run.updates > 0).all())  # chacun a corrigé…
     assert 600 <= run.steps.sum() <= 600 + 3 * 20  # … et le budget est commun
     assert bool((run.episodes[:, 0].diff() >= 0).all())

@@ -72,8 +72,9 @@ def _run_workers(arguments: tuple, n_workers: int, timeout: float) -> None:
     method = "forkserver" if "forkserver" in mp.get_all_start_methods() else "spawn"  # Windows
     if method == "forkserver":  # un seul processus importe PyTorch ; les ouvriers en sont tirés
         mp.get_context(method).set_forkserver_preload([__name__, "torch._dynamo"])
+    ready = mp.get_context(method).Barrier(n_workers)  # sinon, le premier prêt jouerait seul
     context = mp.start_processes(
-        _work, arguments, n_workers, join=False, daemon=True, start_method=method
+        _work, (ready, *arguments), n_workers, join=False, daemon=True, start_method=method
     )
     deadline = time.monotonic() + timeout
     try:
@@ -90,7 +91,7 @@ def _run_workers(arguments: tuple, n_workers: int, timeout: float) -> None:
             process.join()
 
 
-def _work(rank: int, agent, optimizer, counts, clock, returns, plan: tuple) -> None:
+def _work(rank: int, ready, agent, optimizer, counts, clock, returns, plan: tuple) -> None:
     """Un ouvrier : copier, jouer, corriger, jusqu'à ce que les pas de tous soient joués."""
     env_id, n_steps, rollout, seed, lr, options = plan
     torch.set_num_threads(1)
@@ -99,6 +100,7 @@ def _work(rank: int, agent, optimizer, counts, clock, returns, plan: tuple) -> N
     local = deepcopy(agent)  # une copie à soi, hors de la mémoire partagée
     collector = Collector(env, local, generator=generator)
     optimizer.register_step_pre_hook(lambda *_: _hand_over(local, agent))
+    ready.wait()
     clock[0, rank], cpu = time.monotonic(), time.process_time()
     while (done := int(counts[0].sum())) < n_steps:
         local.load_state_dict(agent.state_dict())
